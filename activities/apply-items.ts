@@ -17,6 +17,7 @@ import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';
+import { recordWaits } from './wait/record-waits.ts';
 import { type Applied, type Applying, applyOpen, finishBegun } from './write/apply-open.ts';
 
 /** Attempts of an activity on pending items after which the blocked ones are requeued. */
@@ -154,6 +155,7 @@ export async function applyStored(
   const open = indexes.filter((index) => isOpen(before.get(index)?.status));
   const applying = { context, attempt, control, batch, writable, before, pages };
   const { outcomes, left, isOutdated } = await applyOrRequeue(applying, input, open, halt);
+  recordWaits(before, outcomes);
   // the workflow of a run that is over does not take anything back
   const kept = new Set(control.isGone ? [] : left);
   const done = toWorkResult(

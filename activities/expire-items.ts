@@ -26,6 +26,7 @@ import { ControlCheck } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';
+import { recordWaits } from './wait/record-waits.ts';
 
 /** Number of missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;
@@ -65,6 +66,7 @@ export async function expireItems(
         await expire(database, batch, some, input.endsWait ? failedAtEnd : expiredOutcome);
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
+    recordWaits(outcomes, new Map(now));
     // invariant 5: the activity that has applied one of these may have died before it woke the batches that wait for it
     await wakeWaiting(context, await createdKeysOf(database, batch, new Map(now)));
     // from here on outcomes are only counted: their missing references may be large

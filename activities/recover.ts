@@ -12,6 +12,7 @@ import {
 } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { acceptUndos } from './recovery/accept-undos.ts';
+import { clearBatchGauges } from './recovery/batch-gauges.ts';
 import { BULK_JOBS } from './recovery/bulk.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import {
@@ -78,6 +79,7 @@ export async function recover(context: ActivityContext, input: RecoverInput): Pr
     else await shift.goOnFor(input.forMs);
   } finally {
     clearInterval(beat);
+    clearBatchGauges();
   }
   // a worker that is asked to stop returns what it has done: the next one continues at once
   cancellationSignal().throwIfAborted();

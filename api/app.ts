@@ -58,10 +58,10 @@ export function createApp(services: Services, dashboard: DashboardFiles | null =
     c.set('services', services);
     c.set('requestId', uuidv7());
     c.header('X-Request-Id', c.var.requestId);
-    const started = performance.now();
+    c.set('beganAt', performance.now());
     await next();
     const { method, path } = c.req;
-    const ms = Math.round(performance.now() - started);
+    const ms = Math.round(performance.now() - c.var.beganAt);
     services.logger.debug(
       { requestId: c.var.requestId, tenant: c.var.scope?.tenant, method, path, status: c.res.status, ms },
       'request',

@@ -59,7 +59,7 @@ export async function integrity(config: Config, given: readonly string[], output
         output.progress(`read ${step.checked}`);
         continue;
       }
-      output.fault(isJson ? JSON.stringify(shown(step)) : faultLine(step));
+      output.fault(isJson ? jsonLine(step) : faultLine(step));
       faults.set(step.kind, (faults.get(step.kind) ?? 0) + 1);
       if (!step.isRepaired) left += 1;
     }
@@ -71,6 +71,13 @@ export async function integrity(config: Config, given: readonly string[], output
   output.progress(faults.size === 0 ? 'nothing is wrong' : `${counts}; ${left} of them are left`);
   return left === 0 ? EXIT.well : EXIT.faults;
 }
+
+/** JSON leaves some control characters as they are. */
+const jsonLine = (fault: Fault): string =>
+  JSON.stringify(shown(fault)).replace(
+    /[\u007f-\u009f]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 const shown = ({ kind, collection, id, detail, isRepairable, isRepaired }: Fault) => ({
   kind,

@@ -4,6 +4,10 @@ import type { Config } from '../process/config.ts';
 
 let isInstalled = false;
 
+/** Bounds of the histograms of batches, in seconds: a small batch takes a hundredth of a second, a wait up to a day. */
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 21_600, 86_400];
+const BUCKETS = { drover_batch_duration: SECONDS, drover_batch_first_item: SECONDS, drover_item_wait: SECONDS };
+
 /**
  * What all workers of a process share: the SDK and its native part write to Drover's logger, and serve metrics (their own and those
  * of activities) if an address is configured. Only the first call has an effect: a process has one runtime.
@@ -22,7 +26,13 @@ export function installRuntime(
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
       ...(bindAddress !== undefined && {
         metrics: {
-          prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+          prometheus: {
+            bindAddress,
+            countersTotalSuffix: true,
+            unitSuffix: true,
+            useSecondsForDurations: true,
+            histogramBucketOverrides: BUCKETS,
+          },
         },
       }),
     },

@@ -17,7 +17,7 @@ import { createIndexesAtLast } from '../store/mongodb/indexes.ts';
 import { terminationTaskQueue } from '../workflows/messages.ts';
 import { webhookTaskQueue } from '../workflows/webhooks/messages.ts';
 import { keepRecovery } from './keep-recovery.ts';
-import { countOutcomes } from './outcome-metrics.ts';
+import { measureBatches } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 import { tracing } from './trace-work.ts';
@@ -106,7 +106,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
   const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
-    interceptors: { activity: [...activity, countOutcomes], workflowModules },
+    interceptors: { activity: [...activity, measureBatches], workflowModules },
     ...(sinks && { sinks }),
     shutdownGraceTime: DRAIN,
     dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },

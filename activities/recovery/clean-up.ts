@@ -1,6 +1,6 @@
 import { DAY_MS } from '../../domain/clocks.ts';
 import { removeOldPlaceholders } from '../../isolation/attempts/fences.ts';
-import { forgetOldGroups } from '../../isolation/groups/groups.ts';
+import { forgetOldGroups } from '../../isolation/groups/forget-groups.ts';
 import { resolveSomeMarks } from '../../isolation/groups/resolve-marks.ts';
 import { removeStaleIntents } from '../../isolation/intents/intents.ts';
 import { insertBoundBatch } from '../../services/batches/accept-batch.ts';

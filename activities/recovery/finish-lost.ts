@@ -8,6 +8,7 @@ import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { finishBatch } from '../finish-batch.ts';
+import { BatchGauges } from './batch-gauges.ts';
 import { isOver, NOTHING_DONE, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
 
 /** Batches of one portion: as many as one page of a list of executions. */
@@ -33,6 +34,7 @@ export class FinishLost implements RecoveryJob {
   readonly name = 'finish';
   readonly paceMs = PACE_MS;
   #pages: AsyncGenerator<OpenBatch[], void> | undefined;
+  readonly #gauges = new BatchGauges();
   #began = 0;
   #restMs = 0;
 
@@ -44,12 +46,18 @@ export class FinishLost implements RecoveryJob {
     const { context, places } = portion;
     if (this.#pages === undefined) {
       this.#began = Date.now();
-      this.#pages = openBatchPages(context.database, places.get(PLACE) ?? '', PAGE_SIZE);
+      const from = places.get(PLACE) ?? '';
+      this.#pages = openBatchPages(context.database, from, PAGE_SIZE);
+      this.#gauges.begin(from === '');
     }
     try {
       const { value: page } = await this.#pages.next();
-      if (page !== undefined && page.length > 0) return await this.#recoverPage(portion, page);
+      if (page !== undefined && page.length > 0) {
+        this.#gauges.add(page);
+        return await this.#recoverPage(portion, page);
+      }
       places.delete(PLACE);
+      await this.#gauges.end(context.database);
       await this.#endPass();
       return NOTHING_DONE;
     } catch (error) {

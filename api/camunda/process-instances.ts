@@ -37,7 +37,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
       deleteProcessInstances(c.var.services, ownerOf(c), reachOf(c), request, settings, c.var.createdBy),
     ),
   );
-  c.var.services.metrics.accepted('terminate', batch.total);
+  c.var.services.metrics.accepted('terminate', batch.total, c.var.beganAt);
   if (!isTermination(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
   return c.json(toBatch(batch, null));
 });

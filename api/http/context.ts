@@ -68,6 +68,8 @@ export interface ApiEnv {
     /** Whether its Camunda calls act on the whole namespace: those of an operator who names no tenant. */
     actsOnNamespace: boolean;
     requestId: string;
+    /** When the request arrived, by `performance.now()`. */
+    beganAt: number;
     load: RequestLoad;
     time: RequestTime;
   };

@@ -19,6 +19,7 @@ export class Metrics {
   readonly #inFlight: Gauge;
   readonly #batches: Counter<'operation'>;
   readonly #items: Counter<'operation'>;
+  readonly #accepting: Histogram<'operation'>;
   readonly #unavailable: Counter<'server'>;
 
   constructor(readings: Readings) {
@@ -53,6 +54,13 @@ export class Metrics {
       labelNames: ['operation'],
       registers,
     });
+    this.#accepting = new Histogram({
+      name: 'drover_batch_accept_duration_seconds',
+      help: 'Time from the begin of a request until its batch is durable and started, or sure to be started',
+      labelNames: ['operation'],
+      buckets: DURATIONS,
+      registers,
+    });
     this.#unavailable = new Counter({
       name: 'drover_server_unavailable_total',
       help: 'Requests that were answered with 503, by the server that was unavailable',
@@ -85,7 +93,9 @@ export class Metrics {
     this.#durations.observe({ method, route }, seconds);
   }
 
-  accepted(operation: Operation, items: number): void {
+  /** @param beganAt when the request began, by `performance.now()`. */
+  accepted(operation: Operation, items: number, beganAt: number): void {
+    this.#accepting.observe({ operation }, (performance.now() - beganAt) / 1000);
     this.#batches.inc({ operation });
     this.#items.inc({ operation }, items);
   }

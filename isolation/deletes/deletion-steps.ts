@@ -210,6 +210,11 @@ export async function cascadedInRun(database: Database, batchId: string, run: nu
   return sum;
 }
 
+/** Whether there is any step of a batch, done or not. */
+export async function hasStepsLeft(database: Database, batchId: string): Promise<boolean> {
+  return (await stepsIn(database).findOne({ _id: ofBatch(batchId) }, { projection: { _id: 1 } })) !== null;
+}
+
 /** Steps of a batch, up to a run or all, that may have been left half done, one at a time. */
 export async function* unfinishedSteps(
   database: Database,

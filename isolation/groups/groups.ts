@@ -90,15 +90,11 @@ export async function forgetGroups(database: Database, groups: readonly string[]
   if (groups.length > 0) await groupsIn(database).deleteMany({ _id: { $in: [...groups] } });
 }
 
-/** Removes some of the groups decided before `before`: no resource is marked for so long. @returns how many. */
-export async function forgetOldGroups(database: Database, before: Date, limit: number): Promise<number> {
+/** Some of the groups decided before `before`. */
+export async function groupsBefore(database: Database, before: Date, limit: number): Promise<string[]> {
   const found = await groupsIn(database)
     .find({ at: { $lt: before } }, { projection: { _id: 1 } })
     .limit(limit)
     .toArray();
-  await forgetGroups(
-    database,
-    found.map(({ _id }) => _id),
-  );
-  return found.length;
+  return found.map(({ _id }) => _id);
 }

@@ -11,6 +11,7 @@ import { claimedBy, unclaimPending } from '../../store/items/pending-items.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { openBatchIds } from '../batches/open-batches.ts';
 import { latestExecution } from '../batches/start-batch.ts';
+import { countEndedAnew } from '../imports/count-ended-anew.ts';
 import { type Check, checkOf, type IntegrityParts, idsOf, type Suspicion, some } from './check.ts';
 
 /** How much later than it was due recovery should have started a batch, or removed a deleted one, in ms. */
@@ -23,7 +24,7 @@ export function checkBatches(parts: IntegrityParts): Check {
   const scan = scanBatches(database);
   return checkOf(scan, (page) => suspicionsIn(parts, page), {
     'counts differ': async (found) => {
-      for await (const page of scan.again(idsOf(found))) for (const batch of page) await countAnew(database, batch);
+      for await (const page of scan.again(idsOf(found))) for (const batch of page) await countAnew(parts, batch);
     },
     'left claims': async (found) => {
       for await (const page of scan.again(idsOf(found))) {
@@ -153,10 +154,12 @@ export function differing(
   });
 }
 
-async function countAnew(database: Database, batch: BatchDocument): Promise<void> {
+async function countAnew(parts: IntegrityParts, batch: BatchDocument): Promise<void> {
+  const { database } = parts;
   if (!isTerminal(batch.status) || batch.deletedAt !== undefined) return;
   const { result, open } = await counted(database, batch);
   if (open.length > 0) return;
   const status: TerminalStatus = terminalStatus(result.counts, batch.status === 'cancelled');
   await recordCountedAnew(database, batch, status, result);
+  if (batch.importId !== undefined) await countEndedAnew(parts, batch.importId);
 }

@@ -1,13 +1,15 @@
 import { isTerminal, terminalStatus } from '../../domain/batch/batch.ts';
 import { missingChunk, readPart } from '../../store/imports/import-content.ts';
-import { type ImportDocument, recordImportSummedAnew, scanImports } from '../../store/imports/imports.ts';
+import { type ImportDocument, scanImports } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
+import { countEndedAnew } from '../imports/count-ended-anew.ts';
 import { sumBatches } from '../imports/sum-batches.ts';
-import { type Check, checkOf, idsOf, type Suspicion, some } from './check.ts';
+import { type Check, checkOf, type IntegrityParts, idsOf, type Suspicion, some } from './check.ts';
 import { differing } from './check-batches.ts';
 
 /** Content that is still to be cut, and the numbers of imports that are over. */
-export function checkImports(database: Database): Check {
+export function checkImports(parts: IntegrityParts): Check {
+  const { database } = parts;
   const scan = scanImports(database);
   return checkOf(
     scan,
@@ -19,8 +21,7 @@ export function checkImports(database: Database): Check {
     },
     {
       'import counts differ': async (found) => {
-        for await (const page of scan.again(idsOf(found)))
-          for (const imported of page) await sumAnew(database, imported);
+        for (const id of idsOf(found)) await countEndedAnew(parts, id);
       },
     },
   );
@@ -47,14 +48,6 @@ async function countFaults(database: Database, imported: ImportDocument): Promis
   if (differences.length === 0) return [];
   const state = `${run}:${status}:${completedAt?.getTime()}`;
   return [{ kind: 'import counts differ', id, state, detail: some(differences) }];
-}
-
-async function sumAnew(database: Database, imported: ImportDocument): Promise<void> {
-  if (!isTerminal(imported.status)) return;
-  const sum = await summed(database, imported);
-  if (sum === null) return;
-  const status = terminalStatus(sum.result.counts, imported.status === 'cancelled');
-  await recordImportSummedAnew(database, imported, status, { ...sum.result, batches: sum.batches });
 }
 
 /** Content that is all stored, and not all cut: chunks are removed only after their rows are in batches. */

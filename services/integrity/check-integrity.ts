@@ -72,7 +72,7 @@ const checksOf = (given: IntegrityParts): readonly Check[] => [
   checkBatches(given),
   checkWaits(given),
   ...leftoverChecks(given.database),
-  checkImports(given.database),
+  checkImports(given),
 ];
 
 async function* faultsAmong(held: readonly Held[], { settleMs, repair }: IntegrityOptions): AsyncGenerator<Fault> {
@@ -122,5 +122,6 @@ async function repaired(check: Check, faults: readonly Suspect[]): Promise<(faul
 /** One line for people. */
 export function faultLine({ kind, collection, id, detail, isRepairable, isRepaired }: Fault): string {
   const repair = isRepaired ? ' (repaired)' : isRepairable ? ' (repairable)' : '';
-  return `${kind}: ${collection} ${id}: ${detail}${repair}`;
+  // ids are what callers have sent: a control character would do something to the terminal
+  return `${kind}: ${collection} ${id}: ${detail}${repair}`.replace(/\p{Cc}/gu, ' ');
 }

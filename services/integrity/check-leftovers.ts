@@ -2,12 +2,14 @@ import { isTerminal } from '../../domain/batch/batch.ts';
 import { DAY_MS } from '../../domain/clocks.ts';
 import { scanSteps } from '../../isolation/deletes/deletion-steps.ts';
 import { removeDeletionPlan } from '../../isolation/deletes/step-groups.ts';
+import { unneededGroups } from '../../isolation/groups/forget-groups.ts';
 import { forgetGroups, scanGroups } from '../../isolation/groups/groups.ts';
 import { removeIntents, scanIntents } from '../../isolation/intents/intents.ts';
 import { type BatchState, batchStates } from '../../store/batches/scan-batches.ts';
+import { withoutBatch } from '../../store/batches/without-batch.ts';
 import { removeContent, scanChunks, scanParts } from '../../store/imports/import-content.ts';
 import { removeImportKeys, scanImportKeys } from '../../store/imports/import-keys.ts';
-import { nextBatchesAmong, scanImports } from '../../store/imports/imports.ts';
+import { scanImports } from '../../store/imports/imports.ts';
 import { removeSomeImages, scanImages } from '../../store/items/before-images.ts';
 import { removePages, scanItemPages } from '../../store/items/item-pages.ts';
 import { removeListParts, scanLists } from '../../store/items/key-lists.ts';
@@ -120,7 +122,13 @@ function checkPendingItems(database: Database): Check {
     },
     {
       'left pending item': async (found) => {
-        for await (const page of scan.again(idsOf(found))) await dropPending(database, page);
+        const runs = new Map(found.map(({ id, state }) => [id, state]));
+        // one that a later run has registered since belongs to that run
+        for await (const page of scan.again(idsOf(found)))
+          await dropPending(
+            database,
+            page.filter(({ _id, run = 0 }) => runs.get(_id) === String(run)),
+          );
       },
       'left claim': (found) =>
         dropClaims(
@@ -145,28 +153,35 @@ function checkSteps(database: Database): Check {
 
 const ofId = (id: string): string => ownerOf({ _id: id });
 
+const idsOfGroups = (groups: readonly { readonly _id: string }[]): string[] => groups.map(({ _id }) => _id);
+
 function checkGroups(database: Database): Check {
   return checkOf(
     scanGroups(database),
-    async (page) =>
-      page
-        .filter(({ at }) => Date.now() - at.getTime() > OLD_GROUP_MS)
-        .map(({ _id, at }) => ({ kind: 'left group', id: _id, state: '', detail: `decided at ${at.toISOString()}` })),
-    { 'left group': (found) => forgetGroups(database, idsOf(found)) },
+    async (page) => {
+      const old = page.filter(({ at }) => Date.now() - at.getTime() > OLD_GROUP_MS);
+      const unneeded = new Set(await unneededGroups(database, idsOfGroups(old)));
+      return old
+        .filter(({ _id }) => unneeded.has(_id))
+        .map(({ _id, at }) => ({ kind: 'left group', id: _id, state: '', detail: `decided at ${at.toISOString()}` }));
+    },
+    { 'left group': async (found) => forgetGroups(database, await unneededGroups(database, idsOf(found))) },
   );
 }
 
-/** Pages of batches that were never accepted, or are removed; an import writes those of its next batch before the batch. */
+/** Pages of batches that were never accepted, or are removed. */
 function checkItemPages(database: Database): Check {
-  const scan = scanItemPages(database);
-  const left = checkOfBatches(database, scan, 'left page', isGone, (ids) => removePages(database, ids));
-  async function* withoutNext(pages: ReturnType<Check['suspects']>): ReturnType<Check['suspects']> {
-    for await (const found of pages) {
-      const next = await nextBatchesAmong(database, [...new Set(found.map(({ id }) => ofId(id)))]);
-      yield found.filter(({ id }) => !next.has(ofId(id)));
-    }
-  }
-  return { ...left, suspects: () => withoutNext(left.suspects()), again: (ids) => withoutNext(left.again(ids)) };
+  return checkOf(
+    scanItemPages(database),
+    async (page) => {
+      const old = page.map(ownerOf).filter(isOldId);
+      const gone = await withoutBatch(database, old);
+      return page
+        .filter((document) => gone.has(ownerOf(document)))
+        .map(({ _id }) => ({ kind: 'left page', id: _id, state: '', detail: whyLeft(undefined) }));
+    },
+    { 'left page': (found) => removePages(database, idsOf(found)) },
+  );
 }
 
 /** Content, and notes, of imports that are removed. */

@@ -3,15 +3,15 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { removeOldPlaceholders } from '../../isolation/attempts/fences.ts';
 import { leftMarks, resolveMarksOf } from '../../isolation/groups/resolve-marks.ts';
 import { correctSizes } from '../../isolation/resources/resource-sizes.ts';
-import { rewriteReferences } from '../../isolation/resources/rewrite-references.ts';
 import { scanResources } from '../../isolation/resources/scan-resources.ts';
 import { presentKeys } from '../../isolation/resources/targets.ts';
 import { isMarked, visible } from '../../isolation/resources/visibility.ts';
-import { hasReferencesToRepair } from '../../store/definitions/schema-changes.ts';
+import { hasReferencesToRepair, markReferencesUnsettled } from '../../store/definitions/schema-changes.ts';
 import { readSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { partsByBytes } from '../../store/mongodb/parts.ts';
 import { PLACEHOLDER, type ResourceDocument } from '../../store/resources.ts';
+import { finishSchemaChanges } from '../definitions/change-schema-definition.ts';
 import { BoundSchema } from '../definitions/schema-change-check.ts';
 import { type Check, checkOf, idsOf, type Suspicion, some } from './check.ts';
 import { checkEffects } from './check-effects.ts';
@@ -42,16 +42,12 @@ export function checkResources(database: Database): Check {
     'wrong size': async (found) => {
       for await (const page of read(found)) await correctSizes(database, page);
     },
+    // the references of a definition's resources are adapted under the lease of a change: a change that runs would be undone otherwise (invariant 3)
     'references differ': async (found) => {
-      for await (const page of read(found)) {
-        const definitions = await definitionsOf(database, page);
-        const known = page.filter(({ schemaDefinitionId: id }) => definitions.get(id)?.isChanging === false);
-        await rewriteReferences(
-          database,
-          known,
-          (document) => definitions.get(document.schemaDefinitionId)?.schema.referenceKeys(document) ?? [],
-        );
-      }
+      for await (const page of read(found))
+        for (const id of new Set(page.map(({ schemaDefinitionId }) => schemaDefinitionId)))
+          await markReferencesUnsettled(database, id);
+      await finishSchemaChanges(database);
     },
   });
 }

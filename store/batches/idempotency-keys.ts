@@ -105,6 +105,14 @@ export async function uninsertedBindings(
     .toArray();
 }
 
+/** Of these batches, those to which a key is bound, and that are not known to be inserted. */
+export async function uninsertedAmong(database: Database, batchIds: readonly string[]): Promise<string[]> {
+  const found = await idempotencyKeysIn(database)
+    .find({ 'batch._id': { $in: [...batchIds] }, inserted: false }, { projection: { 'batch._id': 1 } })
+    .toArray();
+  return found.map(({ batch }) => batch._id);
+}
+
 /** Notes that the batches of these keys are inserted. Safe to repeat, and to lose: recovery checks for itself. */
 export async function recordInserted(database: Database, ids: readonly string[]): Promise<void> {
   await idempotencyKeysIn(database).updateMany({ _id: { $in: [...ids] } }, { $set: { inserted: true } });

@@ -41,7 +41,7 @@ export async function postponeStart(database: Database, { _id, run }: BatchRun, 
 }
 
 /** The fields of a running batch that are needed to find its workflow. */
-export type OpenBatch = Pick<BatchDocument, '_id' | 'run' | 'unstarted'>;
+export type OpenBatch = Pick<BatchDocument, '_id' | 'run' | 'unstarted' | 'status' | 'suspended'>;
 
 /** Pages of the running batches, in order of their ids, from after `after` on. */
 export async function* openBatchPages(
@@ -51,7 +51,7 @@ export async function* openBatchPages(
 ): AsyncGenerator<OpenBatch[], void> {
   const found = batchesIn(database)
     .find({ status: RUNNING, _id: { $gt: after } })
-    .project<OpenBatch>({ run: 1, unstarted: 1 })
+    .project<OpenBatch>({ run: 1, unstarted: 1, status: 1, suspended: 1 })
     .sort({ _id: 1 })
     .batchSize(pageSize);
   try {

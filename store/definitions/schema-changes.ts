@@ -122,6 +122,11 @@ export async function definitionsToRepair(database: Database): Promise<{ id: str
   return documents.map((document) => ({ id: document._id, versionNumber: document.versionNumber }));
 }
 
+/** The stored references of its resources are not those of their data: whoever holds the lease of a change next repairs them. */
+export async function markReferencesUnsettled(database: Database, id: string): Promise<void> {
+  await schemaDefinitionsIn(database).updateOne({ _id: id, active: true }, { $set: { referencesUnsettled: true } });
+}
+
 /** Whether a crash has left stored references of this definition unrepaired. */
 export async function hasReferencesToRepair(database: Database, id: string): Promise<boolean> {
   return (await schemaDefinitionsIn(database).countDocuments({ _id: id, referencesUnsettled: true })) > 0;

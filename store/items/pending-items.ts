@@ -285,6 +285,11 @@ export async function dropClaims(
     if (claim !== undefined) await pendingItemsIn(database).updateOne({ _id, claim }, { $unset: { claim: '' } });
 }
 
+/** About how many items wait, of all tenants: the server knows it without counting. */
+export async function estimatedPendingItems(database: Database): Promise<number> {
+  return pendingItemsIn(database).estimatedDocumentCount();
+}
+
 /** Releases claimed items to their batches. */
 export async function unclaimPending(
   database: Database,

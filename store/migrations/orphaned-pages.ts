@@ -1,6 +1,5 @@
 import type { Collection } from 'mongodb';
-import { batchesIn } from '../batches/batches.ts';
-import { nextBatchesAmong } from '../imports/imports.ts';
+import { withoutBatch } from '../batches/without-batch.ts';
 import { itemPagesIn } from '../items/item-pages.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
@@ -34,10 +33,11 @@ export async function removeOrphanedPages(
     .sort({ _id: 1 })
     .limit(PAGES_AT_ONCE)
     .toArray();
-  const orphans = await withoutBatch(
+  const gone = await withoutBatch(
     database,
-    pages.map(({ _id }) => _id),
+    pages.map(({ _id }) => batchOf(_id)),
   );
+  const orphans = pages.map(({ _id }) => _id).filter((id) => gone.has(batchOf(id)));
   // each page is checked once
   const removed = await deleteEach(itemPagesIn(database), orphans);
   // if two processes do this at once, the later position stays: pages that either has checked are checked
@@ -48,17 +48,6 @@ export async function removeOrphanedPages(
 }
 
 const batchOf = (page: string): string => page.slice(0, page.indexOf('/'));
-
-async function withoutBatch(database: Database, pages: readonly string[]): Promise<string[]> {
-  if (pages.length === 0) return [];
-  const ids = [...new Set(pages.map(batchOf))];
-  const there = await batchesIn(database)
-    .find({ _id: { $in: ids } }, { projection: { _id: 1 } })
-    .toArray();
-  // an import that stood still has written pages of the batch that it noted as its next one
-  const known = new Set([...there.map(({ _id }) => _id), ...(await nextBatchesAmong(database, ids))]);
-  return pages.filter((page) => !known.has(batchOf(page)));
-}
 
 /** Ids of UUID version 7 begin with their time in ms, so that they sort by it. */
 function firstIdAt(time: Date): string {

@@ -82,6 +82,6 @@ export async function accept(
     schemaName: name,
     ...(keyed !== null && { idempotency: { ...keyed, schemaNames } }),
   });
-  services.metrics.accepted(request.operation, batch.total);
+  services.metrics.accepted(request.operation, batch.total, c.var.beganAt);
   return answerAccepted(c, batch);
 }

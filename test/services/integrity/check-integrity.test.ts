@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkIntegrity, type Fault } from '../../../services/integrity/check-integrity.ts';
+import { forgetOldGroups } from '../../../isolation/groups/forget-groups.ts';
+import { checkIntegrity, type Fault, faultLine } from '../../../services/integrity/check-integrity.ts';
+import { batchesIn } from '../../../store/batches/batches.ts';
+import { itemPagesIn } from '../../../store/items/item-pages.ts';
+import { removeOrphanedPages } from '../../../store/migrations/orphaned-pages.ts';
 import { integrity } from '../../../worker/integrity.ts';
 import { ended as importEnded, ndjson, opened, putPart, seal, started } from '../../end-to-end/imports/imports.ts';
 import { Drover } from '../../harness/drover.ts';
@@ -107,6 +111,74 @@ test('each kind of damage is found where it was done, and nothing else; what can
   expect(places(repaired.filter(({ isRepaired }) => !isRepaired))).toEqual(inflicted.filter(isLeft));
   expect(places(await faults({ repair: true }))).toEqual(inflicted.filter(isLeft));
 }, 90_000);
+
+/** Batches that are accepted, and that recovery inserts once a worker runs: under a key, and as an undo whose claim is made. */
+test('pages of a batch that is accepted and not inserted yet stay, however old they are', async () => {
+  const { database } = drover.services;
+  const db = batchesIn(database).db;
+  const [keyed, undo] = ['01811ab0-0000-7000-8000-0000000000a1', '01811ab0-0000-7000-8000-0000000000a2'];
+  const undone = await drover.upload('node', [node('undone')], { undoable: true });
+  await drover.ended(undone);
+  await batchesIn(database).updateOne({ _id: undone }, { $set: { undoneBy: undo, undoUnaccepted: true } });
+  await db
+    .collection<{ _id: string }>('idempotency_keys')
+    .insertOne({ _id: 'key', batch: { _id: keyed }, inserted: false } as never);
+  const pages = [keyed, undo].map((id) => ({ _id: `${id}/0`, ids: [] as string[] }));
+  await itemPagesIn(database).insertMany(pages);
+  const before = (await faults({ repair: false })).length;
+  await faults({ repair: true });
+  await db.collection<{ _id: string }>('swept').deleteMany({});
+  await removeOrphanedPages(database, new Date());
+  expect(await itemPagesIn(database).countDocuments({ _id: { $in: pages.map(({ _id }) => _id) } })).toBe(2);
+  expect(before).toBe(NOT_REPAIRED.length);
+  await db.collection<{ _id: string }>('idempotency_keys').deleteOne({ _id: 'key' });
+  await batchesIn(database).updateOne({ _id: undone }, { $unset: { undoneBy: '', undoUnaccepted: '' } });
+  await removeOrphanedPages(database, new Date());
+  await db.collection<{ _id: string }>('swept').deleteMany({});
+  await removeOrphanedPages(database, new Date());
+  expect(await itemPagesIn(database).countDocuments({ _id: { $in: pages.map(({ _id }) => _id) } })).toBe(0);
+}, 30_000);
+
+test('an old decision is kept while a resource names its group, or a batch has steps or runs', async () => {
+  const { database } = drover.services;
+  const db = batchesIn(database).db;
+  const long = new Date('2022-06-01T00:00:00Z');
+  const [named, stepped, running, unneeded] = ['n', 's', 'r', 'u'].map(
+    (name) => `01811ab0-0000-7000-8000-00000000000${name}/1/1/g`,
+  );
+  for (const _id of [named, stepped, running, unneeded])
+    await db.collection<{ _id: string }>('commits').insertOne({ _id, state: 'committed', at: long } as never);
+  await db.collection<{ _id: string }>('resources').insertOne({ _id: 'marked', hidden: named } as never);
+  await db
+    .collection<{ _id: string }>('deletion_steps')
+    .insertOne({ _id: stepped?.replace('/g', '#000000'), done: false } as never);
+  await db
+    .collection<{ _id: string }>('batches')
+    .insertOne({ _id: running?.split('/')[0], status: 'processing', total: 0 } as never);
+  expect(await forgetOldGroups(database, new Date('2023-01-01T00:00:00Z'), 100)).toBe(1);
+  const left = await db.collection<{ _id: string }>('commits').find({ at: long }).toArray();
+  expect(left.map(({ _id }) => _id).sort()).toEqual([named, running, stepped].sort());
+  for (const [collection, _id] of [
+    ['resources', 'marked'],
+    ['deletion_steps', stepped?.replace('/g', '#000000')],
+    ['batches', running?.split('/')[0]],
+  ] as const)
+    await db.collection<{ _id: string }>(collection).deleteOne({ _id: _id ?? '' });
+  await db.collection<{ _id: string }>('commits').deleteMany({ at: long });
+});
+
+test('a line has no control characters, whatever ids callers have sent', () => {
+  const fault = {
+    kind: 'dangling reference',
+    collection: 'resources',
+    id: 'a\u001b[2J\nb',
+    state: '',
+    detail: 'to \u009bx',
+  } as const;
+  expect(faultLine({ ...fault, isRepairable: false, isRepaired: false })).toBe(
+    'dangling reference: resources a [2J b: to  x',
+  );
+});
 
 test('the command writes a line for each fault, and ends with 1 while any is left', async () => {
   const [lines, progress] = [[] as string[], [] as string[]];

@@ -191,7 +191,11 @@ export class Damages {
       this.#changedBatch('left claims', { $set: { claimOwners: [OLD_ID] } }),
       this.#changedBatch('not removed', { $set: { deletedAt: LONG_AGO } }),
       this.#changedBatch('no workflow', running),
-      this.#changedBatch('not started', { ...running, $set: { ...running.$set, unstarted: true, startDue: LONG_AGO } }),
+      // of a later run: that its first one was started is confirmed a moment later
+      this.#changedBatch('not started', {
+        ...running,
+        $set: { ...running.$set, run: 2, unstarted: true, startDue: LONG_AGO },
+      }),
     ];
   }
 

@@ -5,6 +5,7 @@ import { noActions, noCounts } from '../../../domain/batch/outcome.ts';
 import { fenceResources, fenceStored } from '../../../isolation/attempts/fences.ts';
 import { remainingIntents } from '../../../isolation/deletes/deletion-marks.ts';
 import { forgetGroupsOf } from '../../../isolation/deletes/step-groups.ts';
+import { unneededGroups } from '../../../isolation/groups/forget-groups.ts';
 import { committedGroups, decideGroup } from '../../../isolation/groups/groups.ts';
 import { resolveMarks } from '../../../isolation/groups/resolve-marks.ts';
 import { intentsOf, intentsOn, layIntent, removeIntents } from '../../../isolation/intents/intents.ts';
@@ -17,7 +18,8 @@ import { readBinding } from '../../../store/batches/idempotency-keys.ts';
 import { recordCountedAnew } from '../../../store/batches/run-state.ts';
 import { postponeStart, stillOpen } from '../../../store/batches/to-recover.ts';
 import { claimUndo } from '../../../store/batches/undone.ts';
-import { showDefinition } from '../../../store/definitions/schema-changes.ts';
+import { withoutBatch } from '../../../store/batches/without-batch.ts';
+import { markReferencesUnsettled, showDefinition } from '../../../store/definitions/schema-changes.ts';
 import { missingChunk } from '../../../store/imports/import-content.ts';
 import { recordImportSummedAnew } from '../../../store/imports/imports.ts';
 import { removeSomeImages } from '../../../store/items/before-images.ts';
@@ -262,6 +264,9 @@ async function playIntegrity(): Promise<void> {
   for await (const step of checkIntegrity(drover.services, { settleMs: 0, repair: true }))
     expect(step).toHaveProperty('checked');
   await correctSizes(database, [{ _id: 'nobody', id: 'life', version: 1, data: {} } as ResourceDocument]);
+  expect(await withoutBatch(database, ['nobody'])).toEqual(new Set(['nobody']));
+  expect(await unneededGroups(database, ['nobody/1/1/group'])).toEqual(['nobody/1/1/group']);
+  await markReferencesUnsettled(database, 'nobody');
   const summed = { counts: noCounts(), actions: noActions(), errorCodes: {} };
   const counted = { _id: 'nobody', run: 1, status: 'failed', completedAt: new Date() } as const;
   await recordCountedAnew(database, counted, 'success', summed);
@@ -363,6 +368,8 @@ async function playAttempts(): Promise<void> {
 
 /** Why few documents are compared for the fields that an index leaves open, or as few as are returned. */
 const REASONS: Readonly<Record<string, string>> = {
+  undoneBy: 'undos whose claimant has died are few',
+  inserted: 'a batch has one key',
   deletedAt: 'deleted batches are removed within minutes; counts end at 10,001',
   scope: 'what refers to a resource is of its tenant',
   references: 'marked resources are those that are being written or deleted now',
