@@ -240,6 +240,62 @@ describe.skipIf(executable === null)('in a browser', () => {
     });
   });
 
+  test('by keyboard alone a batch is sent, watched, looked into and cancelled; the focus is always seen, and goes back where it was', async () => {
+    await walk('/batches', async (page) => {
+      const focused = (): Promise<string> =>
+        page.evaluate(
+          '(e => (e.getAttribute("aria-label") ?? e.labels?.[0]?.innerText ?? e.innerText ?? "").trim())(document.activeElement)',
+        );
+      const isSeen = (): Promise<boolean> =>
+        page.evaluate(
+          '(e => e.matches(":focus-visible") && getComputedStyle(e).outlineStyle !== "none")(document.activeElement)',
+        );
+      /** Goes on by Tab until something is reached. */
+      const tabTo = async (name: string | RegExp): Promise<void> => {
+        for (let n = 0; n < 60; n++) {
+          await page.keyboard.press('Tab');
+          const now = await focused();
+          if (typeof name === 'string' ? now.startsWith(name) : name.test(now)) {
+            expect([name, await isSeen()]).toEqual([name, true]);
+            return;
+          }
+        }
+        expect.unreachable(`${name} is not reached by Tab`);
+      };
+      await page.getByRole('heading', { name: 'Batches', exact: true }).waitFor();
+      await page.keyboard.press('Tab');
+      expect(await focused()).toBe('Skip to content');
+      await tabTo('Upload');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'Upload', exact: true }).waitFor();
+      await tabTo('Paste JSON');
+      await page.keyboard.press('Enter');
+      await tabTo('Resources');
+      await page.keyboard.insertText('{"id":"keys","name":"Keys","country":"KY"}');
+      await tabTo('Schema');
+      await page.keyboard.type('city');
+      await tabTo('If a reference is missing');
+      await page.keyboard.press('ArrowDown');
+      await tabTo('Start the batch');
+      await page.keyboard.press('Enter');
+      await page.locator('.page-head').getByText('Waiting').waitFor();
+      await tabTo('keys');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog', { name: 'Item 0' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await expect.poll(focused).toBe('keys');
+      await page.reload();
+      await page.locator('.page-head').getByText('Waiting').waitFor();
+      await tabTo(/^Cancel$/);
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await tabTo(/^Cancel$/);
+      await page.keyboard.press('Enter');
+      await page.locator('.page-head').getByText('Cancelled').waitFor();
+    });
+  });
+
   test('every page is usable by all, light and dark, down to 360 pixels', async () => {
     const { results } = await caller().batches.list({ schema: 'city', limit: 1 }).page();
     const imports = await caller().imports.list({ limit: 1 }).page();

@@ -18,8 +18,13 @@ export function Dialog({
   const titleId = useId();
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement;
     if (element !== null && !element.open) element.showModal();
-    return () => element?.close();
+    return () => {
+      element?.close();
+      // the browser gives the focus back only if the dialog is still in the page
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
   }, []);
   return (
     <dialog
