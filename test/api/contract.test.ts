@@ -904,7 +904,8 @@ describe('the OpenAPI document', () => {
     expect(data).toMatchObject({ version: expect.stringMatching(/^\d+\./), temporal: expect.stringMatching(/^\d+\./) });
     expect(data.workers).toContainEqual({ identity: expect.any(String), lastSeenAt: expect.any(String) });
     expect(await (await drover.app.request('/metrics')).text()).toContain('# TYPE drover_http_requests_total counter');
-    for (const path of ['/api/system', '/api/session']) expect((await drover.request('GET', path)).status).toBe(200);
+    for (const path of ['/api/system', '/api/session', '/api/throughput'])
+      expect((await drover.request('GET', path)).status).toBe(200);
   });
 
   test('describes the answers that tests have seen: every success, 404 and 409 that it names occurred', () => {

@@ -95,6 +95,12 @@ beforeAll(async () => {
       place: { list: `batches of import ${importId}`, filter: [] },
       places: ['-1', '1.5', 'NaN', '', '0x1', '1'],
     },
+    '/api/imports/{importId}/parts': {
+      path: `/api/imports/${importId}/parts`,
+      owner: RED,
+      place: { list: `parts of import ${importId}`, filter: [] },
+      places: ['-1', '1.5', 'NaN', '', '0x1', '1'],
+    },
     '/api/resources/{schemaDefinitionNameOrId}': {
       path: '/api/resources/person',
       owner: RED,
@@ -154,6 +160,7 @@ test.each([
   '/api/bulk-operations',
   '/api/imports',
   '/api/imports/{importId}/batches',
+  '/api/imports/{importId}/parts',
   '/api/resources/{schemaDefinitionNameOrId}',
   '/api/resources/{schemaDefinitionNameOrId}/{externalId}/references',
   '/api/webhooks',
